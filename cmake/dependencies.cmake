@@ -1,0 +1,22 @@
+# Every outside package. Each is Debian's; a missing one fails here with the name of the package that brings it.
+macro(posthouse_require name debian_package)
+  find_package(${name} ${ARGN} QUIET)
+  if(NOT ${name}_FOUND)
+    message(FATAL_ERROR
+      "${name} ${ARGN} was not found. Install Debian's ${debian_package} (scripts/install-packages does that).")
+  endif()
+endmacro()
+
+posthouse_require(Threads libc6-dev)
+posthouse_require(OpenSSL libssl-dev 3.0)
+posthouse_require(Boost libboost1.81-dev 1.81)
+posthouse_require(yaml-cpp libyaml-cpp-dev 0.7)
+posthouse_require(fmt libfmt-dev 9)
+posthouse_require(spdlog libspdlog-dev 1.10)
+posthouse_require(CLI11 libcli11-dev 2.1)
+if(POSTHOUSE_TESTS)
+  posthouse_require(GTest "libgtest-dev and libgmock-dev" 1.12)
+endif()
+if(POSTHOUSE_BENCH)
+  posthouse_require(benchmark libbenchmark-dev 1.7)
+endif()
