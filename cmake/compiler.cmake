@@ -29,8 +29,9 @@ if(POSTHOUSE_SANITIZE)
   target_link_options(posthouse_options INTERFACE ${flags})
 else()
   # glibc's fortified calls need the optimiser, and would hide reads from the sanitizers.
+  set(optimised $<NOT:$<OR:$<CONFIG:Debug>,$<BOOL:$<TARGET_PROPERTY:POSTHOUSE_UNOPTIMISED>>>>)
   target_compile_options(posthouse_options INTERFACE
-    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+    $<${optimised}:-U_FORTIFY_SOURCE> $<${optimised}:-D_FORTIFY_SOURCE=2>)
 endif()
 
 if(POSTHOUSE_FUZZERS)
@@ -41,3 +42,10 @@ if(POSTHOUSE_FUZZERS)
   target_compile_options(posthouse_options INTERFACE -fsanitize=fuzzer-no-link)
   target_link_options(posthouse_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# posthouse_unoptimised(target): for programs that are compiled more often than they run long, that is, tests. Their
+# tables of cases take the optimiser longer than all of protocol/; what they test is optimised as ever.
+function(posthouse_unoptimised target)
+  set_property(TARGET ${target} PROPERTY POSTHOUSE_UNOPTIMISED ON)
+  target_compile_options(${target} PRIVATE -O0)
+endfunction()

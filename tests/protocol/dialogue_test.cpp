@@ -450,9 +450,9 @@ INSTANTIATE_TEST_SUITE_P(
             "Send MAIL FROM:<a@example.org> SIZE=7 BODY=8BITMIME RET=HDRS ENVID=id+2B1\\r\\n"
             "RCPT TO:<b@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+40example.net\\r\\nDATA\\r\\n"},
         ParameterCase{"NotifyNever", "PIPELINING,DSN",
-                      with([](Transaction& t) { t.recipients[0].notify = kNotifyNever; }),
+                      with([](Transaction& sent) { sent.recipients[0].notify = kNotifyNever; }),
                       "Send " + kMail + "RCPT TO:<b@example.net> NOTIFY=NEVER\\r\\nDATA\\r\\n"},
-        ParameterCase{"NullSender", "PIPELINING", with([](Transaction& t) { t.sender.clear(); }),
+        ParameterCase{"NullSender", "PIPELINING", with([](Transaction& sent) { sent.sender.clear(); }),
                       "Send MAIL FROM:<>\\r\\n" + kRcptB + "DATA\\r\\n"},
         ParameterCase{"EightBitWithout8BitMime", "PIPELINING", everything(),
                       "Done Refused mail 550 5.6.3; usable | Ready"},
@@ -468,23 +468,25 @@ INSTANTIATE_TEST_SUITE_P(
                       "Done Refused mail 550 5.6.7, Refused mail 550 5.6.7; usable | Ready"},
         ParameterCase{"Utf8InOneRecipientNotOffered", "PIPELINING", international(true),
                       "Send " + kMail + kRcptC + "DATA\\r\\n"},
-        ParameterCase{"Utf8SenderNotOffered", "", with([](Transaction& t) { t.sender = "grün@example.org"; }),
+        ParameterCase{"Utf8SenderNotOffered", "",
+                      with([](Transaction& sent) { sent.sender = "grün@example.org"; }),
                       "Done Refused mail 550 5.6.7; usable | Ready"},
         // Nothing that comes from a damaged record may become a command of its own.
         ParameterCase{"LineEndInRecipient", "",
-                      with([](Transaction& t) { t.recipients[0].address = "b@example.net>\r\nRSET"; }),
+                      with([](Transaction& sent) { sent.recipients[0].address = "b@example.net>\r\nRSET"; }),
                       "Done Refused rcpt 501 5.1.3; usable | Ready"},
-        ParameterCase{"LineEndInSender", "", with([](Transaction& t) { t.sender = "a\r\nRSET"; }),
+        ParameterCase{"LineEndInSender", "", with([](Transaction& sent) { sent.sender = "a\r\nRSET"; }),
                       "Done Refused mail 501 5.1.7; usable | Ready"},
         ParameterCase{"ParameterInRecipient", "",
-                      with([](Transaction& t) { t.recipients[0].address = "b@example.net> FOO=BAR"; }),
+                      with([](Transaction& sent) { sent.recipients[0].address = "b@example.net> FOO=BAR"; }),
                       "Done Refused rcpt 501 5.1.3; usable | Ready"},
-        ParameterCase{"LineEndInDsnParameters", "DSN,PIPELINING", with([](Transaction& t) {
-                          t.envelope_id = "x\r\nRSET";
-                          t.recipients[0].original_recipient = "rfc822;x FOO=BAR";
+        ParameterCase{"LineEndInDsnParameters", "DSN,PIPELINING", with([](Transaction& sent) {
+                          sent.envelope_id = "x\r\nRSET";
+                          sent.recipients[0].original_recipient = "rfc822;x FOO=BAR";
                       }),
                       "Send " + kMail + kRcptB + "DATA\\r\\n"},
-        ParameterCase{"BlanksInQuotes", "", with([](Transaction& t) { t.sender = "\"a > b\"@example.org"; }),
+        ParameterCase{"BlanksInQuotes", "",
+                      with([](Transaction& sent) { sent.sender = "\"a > b\"@example.org"; }),
                       "Send MAIL FROM:<\"a > b\"@example.org>\\r\\n"}),
     [](const auto& test) { return test.param.name; });
 

@@ -27,7 +27,7 @@
 namespace posthouse::protocol::testing {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(POSTHOUSE_TREE) / "tests" / "transcripts";
+const std::filesystem::path kFolder = std::filesystem::path(POSTHOUSE_SOURCE_DIR) / "tests" / "transcripts";
 
 std::vector<std::string> transcript_names() {
     std::vector<std::string> names;
@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(All, SessionTranscript, ::testing::ValuesIn(transcript_
                          [](const auto& test) { return test.param; });
 
 TEST(SessionStateTable, IsTheOneInTheDocument) {
-    const auto path = std::filesystem::path(POSTHOUSE_TREE) / "docs" / "smtp-state-machine.md";
+    const auto path = std::filesystem::path(POSTHOUSE_SOURCE_DIR) / "docs" / "smtp-state-machine.md";
     std::ifstream in(path);
     std::string document{std::istreambuf_iterator<char>(in), {}};
     const std::string begin = "<!-- state table: begin -->\n";
