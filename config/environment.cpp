@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <netdb.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -59,6 +60,8 @@ Environment environment_of_this_machine() {
     environment.processors = std::max(1U, std::thread::hardware_concurrency());
     environment.read_secret = read_secret_file;
     environment.readable = open_to_read;
+    std::error_code unknown;
+    if (auto here = std::filesystem::current_path(unknown); !unknown) environment.working_directory = here;
     return environment;
 }
 

@@ -21,6 +21,8 @@ struct Environment {
     std::function<Result<std::string>(const std::filesystem::path&, bool private_only)> read_secret;
     // Whether this account may read the file; the error says why not.
     std::function<Result<void>(const std::filesystem::path&)> readable;
+    // What relative paths in variables are relative to; absolute.
+    std::filesystem::path working_directory = "/";
     // Loaded when no file is named and it exists.
     std::filesystem::path standard_file = "/etc/posthouse/posthouse.yaml";
 

@@ -39,8 +39,8 @@ class Reader {
     [[nodiscard]] std::optional<std::string_view> scalar(const Node& node, std::string_view expected);
     [[nodiscard]] bool expect(const Node& node, Node::Kind kind, std::string_view expected);
 
-    // A path as written: relative to the file's directory, or to the working directory if it came from a
-    // variable.
+    // A path as written, made absolute: by the file's directory, or by the working directory if it came from
+    // a variable.
     [[nodiscard]] std::filesystem::path resolve(std::string_view path, const Mark& mark) const;
 
     // While alive, faults are said to be under this key ("port") or item ("[2]").

@@ -44,7 +44,7 @@ TEST(Load, FindsAPlaceForTheSpool) {
           {"XDG", {{"XDG_STATE_HOME", "/home/u/.local/state"}}, "/home/u/.local/state/posthouse"},
           {"XDG that is not absolute", {{"XDG_STATE_HOME", "state"}}, "/var/lib/posthouse"},
           {"nothing", {}, "/var/lib/posthouse"},
-          {"variable", {{"POSTHOUSE_SPOOL", "spool"}, {"STATE_DIRECTORY", "/var/lib/a"}}, "spool"}}) {
+          {"variable", {{"POSTHOUSE_SPOOL", "spool"}, {"STATE_DIRECTORY", "/var/lib/a"}}, "/spool"}}) {
         EXPECT_EQ(loaded(kLeast, environment_for_tests(c.variables)).spool.path, c.path) << c.name;
     }
     EXPECT_EQ(loaded("spool: {path: mail}\n" + std::string(kLeast)).spool.path, "/etc/posthouse/mail");
@@ -63,6 +63,17 @@ TEST(Load, UsesHalfTheProcessors) {
         environment.processors = processors;
         EXPECT_EQ(loaded(kLeast, environment).io_threads, threads);
     }
+}
+
+// Absolute, because shown in a file it would be relative to that file.
+TEST(Load, ReadsRelativePathsOfVariablesFromTheWorkingDirectory) {
+    Environment environment = environment_for_tests(
+        {{"POSTHOUSE_UPSTREAM", "smtps://smtp.example?ca_file=pki/ca.pem"}, {"POSTHOUSE_SPOOL", "../spool"}});
+    environment.working_directory = "/srv/shop";
+    const auto loaded = load_environment(environment);
+    ASSERT_TRUE(loaded) << to_string(loaded.error());
+    EXPECT_EQ(std::get<VerifyAuthority>(loaded->upstreams[0].verify).ca_file, "/srv/shop/pki/ca.pem");
+    EXPECT_EQ(loaded->spool.path, "/srv/spool");
 }
 
 TEST(Load, ReadsRelativePathsFromTheDirectoryOfTheFile) {
