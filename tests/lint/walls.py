@@ -32,7 +32,6 @@ MAY_USE = {
     'boost/beast': ('daemon/admin/', 'daemon/cli/'),
     'boost/json': ('daemon/admin/', 'daemon/cli/'),
     'boost/': ('daemon/',),
-    'spdlog/': ('daemon/runtime/',),
     'CLI/': ('daemon/cli/', 'daemon/main.cpp'),
     'fmt/': ('config/', 'daemon/'),
     'crypt.h': ('config/users_file.cpp',),
