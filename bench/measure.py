@@ -2,7 +2,6 @@
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -132,20 +131,22 @@ class MemoryWatch:
 
 
 class SyncCount:
-    """fsync and fdatasync calls of a process tree, seen by strace (which slows the relay: for a run of its own)."""
+    """fsync and fdatasync calls of a relay that is started by `command`.
 
-    def __init__(self, root, folder):
-        self.output = pathlib.Path(folder) / 'strace.out'
-        attach = [argument for pid in tree(root) for argument in ('-p', str(pid))]
-        self._strace = subprocess.Popen(
-            ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync,sync_file_range,msync', '-e', 'signal=none',
-             '-o', str(self.output), *attach], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1.0)  # it says nothing when it has attached
+    strace stops it at these calls alone (--seccomp-bpf, hence from its start on): traced call by call a relay is so slow
+    that groups of messages that would share a sync no longer meet.
+    """
 
-    def stop(self):
-        self._strace.send_signal(signal.SIGINT)
-        self._strace.wait(timeout=20)
-        lines = self.output.read_text().splitlines()
+    def __init__(self, folder):
+        self._output = pathlib.Path(folder) / 'strace.out'
+
+    def command(self, *program):
+        return ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-e', 'trace=fsync,fdatasync,sync_file_range,msync',
+                '-e', 'signal=none', '-o', str(self._output), *program]
+
+    def read(self):
+        """To be asked when the relay has ended."""
+        lines = self._output.read_text().splitlines()
         return sum('sync(' in line and 'resumed' not in line for line in lines)
 
 

@@ -41,7 +41,7 @@ class Direct:
     def __init__(self, folder, port, sink_port):
         self.port = sink_port
 
-    def start(self):
+    def start(self, run_by):
         pass
 
     def flush(self):
@@ -86,10 +86,10 @@ log: {{level: {log}, format: text}}
         self.account = CpuAccount('posthouse')
         self.process = None
 
-    def start(self):
+    def start(self, run_by):
         self.log = (self.folder / 'log').open('wb')
-        self.process = subprocess.Popen([self.binary, 'serve', '--config', str(self.config)], stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=self.account.enter)
+        self.process = subprocess.Popen(run_by(self.binary, 'serve', '--config', str(self.config)),
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=self.account.enter)
         self.account.root_pid = self.process.pid
         try:
             wait_for_port(self.port)
@@ -178,13 +178,16 @@ import_environment = MAIL_CONFIG
     def _command(self, *command, **options):
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **options)
 
-    def start(self):
-        ran = self._command('postfix', '-c', str(self.config), 'start', preexec_fn=self.account.enter)
+    def start(self, run_by):
+        said = self.folder / 'start'
+        with said.open('wb') as output:  # no pipe: whoever watches the relay keeps it open as long as the relay runs
+            subprocess.run(run_by('postfix', '-c', str(self.config), 'start'), stdin=subprocess.DEVNULL, stdout=output,
+                           stderr=output, timeout=60, preexec_fn=self.account.enter)
         pid_file = self.spool / 'pid' / 'master.pid'
         try:
             wait_for_port(self.port)
         except RelayError as error:
-            raise RelayError(f'{error}: {ran.stdout}{ran.stderr}') from None
+            raise RelayError(f'{error}: {said.read_text()}') from None
         self.pid = int(pid_file.read_text())
         self.account.root_pid = self.pid
 

@@ -51,13 +51,14 @@ class Place:
         self.posthouse = posthouse
 
     @contextlib.contextmanager
-    def relay(self, kind, sink_port):
+    def relay(self, kind, sink_port, run_by=None):
+        """`run_by`: makes the command that starts the relay into one that watches it."""
         with tempfile.TemporaryDirectory(prefix='posthouse-bench-', dir=self.base) as folder:
             os.chmod(folder, 0o755)
             extra = self.posthouse if kind is relays.Posthouse else {}
             relay = kind(pathlib.Path(folder) / 'relay', free_port(), sink_port, **extra)
             relay.folder_of_run = folder
-            relay.start()
+            relay.start(run_by or (lambda *program: list(program)))
             try:
                 yield relay
             finally:
@@ -101,15 +102,14 @@ def run_memory(place, kind, flow, factor):
 
 
 def run_syncs(place, kind, flow, factor):
-    """fsync and fdatasync per message, counted by strace."""
-    messages = max(200, int(min(2000, flow.messages_for(kind.name)) * factor))
-    with place.sink() as sink, place.relay(kind, sink.port) as relay:
-        Source(relay.port, WARM_UP, min(flow.sessions, 50), flow.size, flow.reuse).wait(RUN_SECONDS)
-        sink.wait(WARM_UP, RUN_SECONDS)
-        count = measure.SyncCount(relay.pid, relay.folder_of_run)
-        Source(relay.port, messages, flow.sessions, flow.size, flow.reuse).wait(RUN_SECONDS)
-        sink.wait(WARM_UP + messages, RUN_SECONDS)
-        return {'syncs': count.stop() / messages}
+    """fsync and fdatasync per message, seen by strace, from the relay's start to its end."""
+    messages = max(200, int(min(5000, flow.messages_for(kind.name)) * factor))
+    with tempfile.TemporaryDirectory(prefix='posthouse-syncs-') as folder:
+        count = measure.SyncCount(folder)
+        with place.sink() as sink, place.relay(kind, sink.port, count.command) as relay:
+            Source(relay.port, messages, flow.sessions, flow.size, flow.reuse).wait(RUN_SECONDS)
+            sink.wait(messages, RUN_SECONDS)
+        return {'syncs': count.read() / messages}
 
 
 def run_backlog(place, kind, messages):

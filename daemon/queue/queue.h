@@ -130,7 +130,7 @@ struct UpstreamView {
 class Queue {
   public:
     Queue(std::shared_ptr<const config::Settings> settings, Journal& journal, Observer& observer,
-          std::uint64_t random_seed, std::size_t hot_bytes = 8U << 20U);
+          std::uint64_t random_seed, std::size_t hot_bytes = 4U << 20U);
     ~Queue();
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;

@@ -17,7 +17,7 @@ using protocol::ServerDeadline;
 using protocol::ServerSession;
 
 constexpr std::size_t kSmallInput = 4U << 10U;  // commands; grows to kLargeInput while content arrives
-constexpr std::size_t kLargeInput = 64U << 10U;
+constexpr std::size_t kLargeInput = 32U << 10U;
 
 // RFC 5321 4.5.3.2.7: a server waits at least five minutes for a command; 4.5.3.2.5 gives data blocks three.
 std::chrono::milliseconds duration_of(ServerDeadline deadline) {

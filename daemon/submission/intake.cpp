@@ -13,7 +13,7 @@ using protocol::Reply;
 
 constexpr std::size_t kInlineLimit = 256U << 10U;   // larger contents get a file of their own
 constexpr std::size_t kSpillWhenBusy = 32U << 10U;  // so do these, while kBufferedInAll is spent
-constexpr std::uint64_t kBufferedInAll = 8U << 20U;
+constexpr std::uint64_t kBufferedInAll = 4U << 20U;
 constexpr std::size_t kChunk = 128U << 10U;  // written to the file at once
 
 Reply refusal_for(const Error& error) {

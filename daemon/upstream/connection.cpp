@@ -20,9 +20,9 @@ using protocol::ClientDialogue;
 using Deadline = ClientDialogue::Deadline;
 
 constexpr std::size_t kInput = 8U << 10U;
-constexpr std::size_t kWriteAt = 64U << 10U;   // content is gathered into writes of this size
-constexpr std::size_t kWholeAt = 256U << 10U;  // and up to this one written at once
-constexpr std::chrono::seconds kIdle{15};      // an idle connection is kept this long
+constexpr std::size_t kWriteAt = 64U << 10U;  // content is gathered into writes of this size
+constexpr std::size_t kWholeAt = 64U << 10U;  // and up to this one written at once
+constexpr std::chrono::seconds kIdle{15};     // an idle connection is kept this long
 constexpr std::chrono::minutes kRetryAfterDiskError{1};
 
 // RFC 5802 5.1: printable, no comma; 24 hexadecimal characters are 96 random bits.

@@ -5,7 +5,7 @@
 namespace posthouse::upstream {
 namespace {
 
-constexpr std::size_t kChunk = 128U << 10U;
+constexpr std::size_t kChunk = 64U << 10U;
 
 }  // namespace
 
