@@ -22,7 +22,7 @@ namespace {
 std::string name_of_this_machine() {
     std::array<char, 256> name{};
     if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
-    const std::string bare = name.data();
+    std::string bare = name.data();
     if (bare.find('.') != std::string::npos) return bare;
     addrinfo hints{};
     hints.ai_flags = AI_CANONNAME;

@@ -197,6 +197,7 @@ class ChoiceForm {
     static std::vector<std::string_view> names_of(
         const std::vector<std::pair<std::string_view, E>>& choices) {
         std::vector<std::string_view> names;
+        names.reserve(choices.size());
         for (const auto& choice : choices)
             names.push_back(choice.first);
         return names;

@@ -52,7 +52,7 @@ Node schema_of_section(std::vector<std::pair<std::string_view, Node>> properties
 namespace {
 
 template <class T, class V, class F>
-Key<T> key(std::string_view name, V T::* member, F form, std::string_view about) {
+Key<T> key(std::string_view name, V T::* member, const F& form, std::string_view about) {
     return {
         name, about,
         [member, form](Reader& reader, const Node& node, T& into) {

@@ -41,7 +41,7 @@ std::optional<std::string_view> Reader::scalar(const Node& node, std::string_vie
 }
 
 std::filesystem::path Reader::resolve(std::string_view path, const Mark& mark) const {
-    const std::filesystem::path given(path);
+    std::filesystem::path given(path);
     if (given.empty()) return given;
     const std::filesystem::path& base = mark.variable.empty() ? directory_ : environment_.working_directory;
     return (base / given).lexically_normal();

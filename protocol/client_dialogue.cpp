@@ -217,7 +217,7 @@ void ClientDialogue::Machine::send_line(std::string_view line) {
     out.append(line).append("\r\n");
 }
 
-void ClientDialogue::Machine::fail(Reply reply, std::string reason, bool login_refused) {
+void ClientDialogue::Machine::fail(const Reply& reply, std::string reason, bool login_refused) {
     if (phase == Phase::Ended) return;
     failure = Failed{stage(), reply, std::move(reason), login_refused};
     if (exchange) end_exchange(reply);
@@ -230,8 +230,8 @@ void ClientDialogue::Machine::fail(Reply reply, std::string reason, bool login_r
     enter(Phase::Ended);
 }
 
-void ClientDialogue::Machine::fail_politely(Reply reply, std::string reason, bool login_refused) {
-    fail(std::move(reply), std::move(reason), login_refused);
+void ClientDialogue::Machine::fail_politely(const Reply& reply, std::string reason, bool login_refused) {
+    fail(reply, std::move(reason), login_refused);
     send_line("QUIT");
 }
 

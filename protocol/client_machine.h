@@ -22,7 +22,7 @@ namespace posthouse::protocol {
 
 enum class Awaited : std::uint8_t { Rset, Mail, Rcpt, Data, Final };
 struct AwaitedReply {
-    Awaited awaited;
+    Awaited awaited = Awaited::Rset;
     std::size_t recipient = 0;
 };
 
@@ -79,9 +79,9 @@ struct ClientDialogue::Machine {
     void send_line(std::string_view line);
     void peer_gone(std::string reason);
     // The connection is over: a transaction gets its result, then Failed, then Close.
-    void fail(Reply reply, std::string reason, bool login_refused = false);
+    void fail(const Reply& reply, std::string reason, bool login_refused = false);
     // The same after an answer that left both sides in step: QUIT goes out first (RFC 5321 4.1.1.10).
-    void fail_politely(Reply reply, std::string reason, bool login_refused = false);
+    void fail_politely(const Reply& reply, std::string reason, bool login_refused = false);
 
     // --- client_auth.cpp ---
     [[nodiscard]] std::optional<AuthMechanism> choose_mechanism() const;

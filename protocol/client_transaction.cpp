@@ -13,9 +13,9 @@ namespace posthouse::protocol {
 namespace {
 
 // RFC 2920 3.1: a client that writes without reading must not outrun the server's window for replies.
-constexpr std::size_t kGroupSize = 16U * 1024;
+constexpr std::size_t kGroupSize = 16U << 10U;
 // Content up to this size is sent behind MAIL and RCPT without waiting whether anybody is accepted.
-constexpr std::uint64_t kSpeculativeContent = 64U * 1024;
+constexpr std::uint64_t kSpeculativeContent = 64U << 10U;
 
 // Values come from our own spool and were checked at submission; this is the last line against injected
 // commands.

@@ -194,13 +194,11 @@ void Quota::restore(const std::vector<spool::LimitUse>& uses) {
         const spool::LimitUse* best = nullptr;
         for (const spool::LimitUse& use : uses) {
             if (use.unit != static_cast<std::uint8_t>(window.limit().unit)) continue;
-            if (best == nullptr) {
-                best = &use;
-            } else if (best->window_ms < wanted) {
-                if (use.window_ms > best->window_ms) best = &use;
-            } else if (use.window_ms >= wanted && use.window_ms < best->window_ms) {
-                best = &use;
-            }
+            const bool better =
+                best == nullptr ||
+                (best->window_ms < wanted ? use.window_ms > best->window_ms
+                                          : use.window_ms >= wanted && use.window_ms < best->window_ms);
+            if (better) best = &use;
         }
         const config::Limit limit = window.limit();
         window = SlidingWindow(limit);

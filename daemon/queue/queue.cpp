@@ -75,8 +75,8 @@ void Queue::recover_message(spool::Recovered message, TimePoint now) {
     impl_->recover_message(std::move(message), now);
 }
 
-void Queue::add(spool::StoredPtr message, spool::Location location, TimePoint now) {
-    impl_->add(std::move(message), location, now);
+void Queue::add(const spool::StoredPtr& message, spool::Location location, TimePoint now) {
+    impl_->add(message, location, now);
 }
 
 std::optional<Assignment> Queue::take(UpstreamIndex upstream, TimePoint now, AttemptRecorded recorded) {

@@ -143,7 +143,7 @@ class Queue {
     void recover_message(spool::Recovered message, TimePoint now);
 
     // A message that is durable. Same call for bounces.
-    void add(spool::StoredPtr message, spool::Location location, TimePoint now);
+    void add(const spool::StoredPtr& message, spool::Location location, TimePoint now);
 
     // The next message for a ready connection of this upstream. Nothing: wait for work_available().
     std::optional<Assignment> take(UpstreamIndex upstream, TimePoint now, AttemptRecorded recorded);

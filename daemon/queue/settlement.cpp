@@ -57,12 +57,12 @@ std::string broken_off(const protocol::Reply& reply, Stage stage) {
 
 Settlement settlement_of(const protocol::TransactionResult& result, std::size_t recipients,
                          config::UncertainPolicy uncertain) {
-    static const RecipientResult kMissing;
+    static const RecipientResult missing;
     Settlement settlement;
     settlement.recipients.reserve(recipients);
     bool decided = false;
     for (std::size_t i = 0; i < recipients; ++i) {
-        const RecipientResult& recipient = i < result.recipients.size() ? result.recipients[i] : kMissing;
+        const RecipientResult& recipient = i < result.recipients.size() ? result.recipients[i] : missing;
         Decision decision;
         bool broke_off = false;
         switch (recipient.status) {

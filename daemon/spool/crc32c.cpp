@@ -80,8 +80,8 @@ std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t before) {
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
 #if defined(__x86_64__)
-    static const bool kFast = __builtin_cpu_supports("sse4.2") != 0;
-    if (kFast) {
+    static const bool fast = __builtin_cpu_supports("sse4.2") != 0;
+    if (fast) {
         return by_instruction(bytes, before);
     }
 #endif

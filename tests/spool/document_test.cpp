@@ -23,7 +23,7 @@ std::string document() {
 
 std::string hexdump(std::string_view bytes) {
     std::string out;
-    char field[16];
+    char field[32];
     for (std::size_t at = 0; at < bytes.size(); ++at) {
         if (at % 16 == 0) {
             std::snprintf(field, sizeof field, "%s%04zx ", at == 0 ? "" : "\n", at);
