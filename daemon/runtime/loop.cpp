@@ -38,7 +38,7 @@ void Loop::drain() {
 }
 
 void Loop::run() {
-    thread_id_ = std::this_thread::get_id();
+    thread_id_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     const auto guard = boost::asio::make_work_guard(io_);
     io_.run();
 }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -25,7 +26,9 @@ class Loop {
     Loop& operator=(const Loop&) = delete;
 
     [[nodiscard]] boost::asio::io_context& io() { return io_; }
-    [[nodiscard]] bool here() const { return thread_id_ == std::this_thread::get_id(); }
+    [[nodiscard]] bool here() const {
+        return thread_id_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    }
 
     void post(Work work);
     // Runs at once when called on the loop's own thread, else like post().
@@ -39,7 +42,8 @@ class Loop {
     void drain();
 
     boost::asio::io_context io_{1};
-    std::thread::id thread_id_;
+    // Others ask here() while the thread begins: to them either answer is "no".
+    std::atomic<std::thread::id> thread_id_;
     std::mutex mutex_;
     std::vector<Work> waiting_;  // guarded by mutex_
     std::vector<Work> running_;  // only touched by the loop's thread
