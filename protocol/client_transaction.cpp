@@ -184,7 +184,7 @@ void ClientDialogue::Machine::content_sent() {
 void ClientDialogue::Machine::handle_exchange(Reply reply) {
     Exchange& now = *exchange;
     if (now.awaited.empty())
-        return fail(std::move(reply), "the server sent a reply that nothing had asked for");
+        return fail(reply, "the server sent a reply that nothing had asked for");
     const AwaitedReply command = now.awaited.front();
     // 3xx answers DATA and nothing else.
     if (reply.intermediate() && command.awaited != Awaited::Data) {

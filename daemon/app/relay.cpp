@@ -284,7 +284,7 @@ void Relay::abandon_connections() {
 
 void Relay::hand_over(spool::StoredPtr message, spool::Location location) {
     queue_loop_.dispatch([this, message = std::move(message), location]() mutable {
-        queue_->add(std::move(message), location, clock_.now());
+        queue_->add(message, location, clock_.now());
         arm_queue_timer();
     });
 }
