@@ -183,20 +183,19 @@ void ClientDialogue::Machine::content_sent() {
 
 void ClientDialogue::Machine::handle_exchange(Reply reply) {
     Exchange& now = *exchange;
-    if (now.awaited.empty())
-        return fail(reply, "the server sent a reply that nothing had asked for");
+    if (now.awaited.empty()) return fail(reply, "the server sent a reply that nothing had asked for");
     const AwaitedReply command = now.awaited.front();
     // 3xx answers DATA and nothing else.
     if (reply.intermediate() && command.awaited != Awaited::Data) {
-        return fail(std::move(reply), "the server answered with a code that has no place there");
+        return fail(reply, "the server answered with a code that has no place there");
     }
     if (phase == Phase::Content && command.awaited == Awaited::Final && reply.positive()) {
-        return fail(std::move(reply), "the server accepted the content before it had all of it");
+        return fail(reply, "the server accepted the content before it had all of it");
     }
     const auto next = [&now] { now.awaited.pop_front(); };
     switch (command.awaited) {
         case Awaited::Rset:
-            if (!reply.positive()) return fail_politely(std::move(reply), "the server refuses RSET");
+            if (!reply.positive()) return fail_politely(reply, "the server refuses RSET");
             next();
             break;
         case Awaited::Mail:
@@ -209,7 +208,7 @@ void ClientDialogue::Machine::handle_exchange(Reply reply) {
             break;
         case Awaited::Data:
             if (reply.positive()) {
-                return fail(std::move(reply), "the server answered DATA as if it had the message already");
+                return fail(reply, "the server answered DATA as if it had the message already");
             }
             next();
             handle_data(reply);
